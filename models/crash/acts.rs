@@ -40,8 +40,11 @@ impl CrashModel {
     fn send(&self, state: &mut State, run: u32, group: (usize, Option<usize>)) -> Option<()> {
         let last = self.end(run).last;
         let (entries, batch) = self.made.get((state.held, state.noted, last, group.0, group.1), || {
-            let requests: Vec<&Request> =
-                [Some(group.0), group.1].into_iter().flatten().filter_map(|at| self.alphabet.get(at)).collect();
+            let requests: Vec<&Request> = [Some(group.0), group.1]
+                .into_iter()
+                .flatten()
+                .filter_map(|at| self.alphabet.get(at))
+                .collect();
             let (entries, batch) = self.executed(state.held, (state.noted, last), &requests);
             (entries, self.batches.number(batch))
         });
@@ -176,7 +179,13 @@ impl CrashModel {
         let end = self.end(run);
         let history = self.recovered(state, run);
         let lost = self.gone(state, &history);
-        let after = State { place: Place::Up(run), held: self.held.number(held), durable: Lsn::NONE, lied: false, ..*state };
+        let after = State {
+            place: Place::Up(run),
+            held: self.held.number(held),
+            durable: Lsn::NONE,
+            lied: false,
+            ..*state
+        };
         let after = match self.setup.role {
             Role::Replica => State { acked: Lsn::NONE, seen: Lsn::NONE, sent: Lsn::NONE, ..after },
             Role::Master => State {

@@ -131,7 +131,8 @@ impl CrashModel {
             let mut entries = Vec::new();
             loop {
                 // A call reads one segment at most.
-                let read = log.read(&mut cursor, log.last(), usize::MAX).map_err(|error| error.to_string())?;
+                let read =
+                    log.read(&mut cursor, log.last(), usize::MAX).map_err(|error| error.to_string())?;
                 if read.is_empty() {
                     return Ok(entries);
                 }
@@ -215,7 +216,10 @@ impl CrashModel {
             Start::CatchUp | Start::NewLog => return Started { run: run(before), is_new_log: false, noted },
             Start::Refuse => {
                 let last = recovered.last;
-                return refused(noted, format!("the store holds entries through {marker}, the log ends at {last}"));
+                return refused(
+                    noted,
+                    format!("the store holds entries through {marker}, the log ends at {last}"),
+                );
             }
         }
         let noted = epoch_of_start(&recovered.epochs, noted, drawn + 1);

@@ -75,7 +75,8 @@ impl CrashModel {
     ) -> (Vec<Entry>, Vec<Write>) {
         let pending = Overlay::new(self.held.value(held).store.clone());
         let mut master = Master::resume(pending, epoch, last, START);
-        let mut run = |request: &&Request| request.run(&mut master, &*self.policy, (START, DRAWN)).expect(MEMORY);
+        let mut run =
+            |request: &&Request| request.run(&mut master, &*self.policy, (START, DRAWN)).expect(MEMORY);
         let entries = group.iter().flat_map(&mut run).collect();
         (entries, master.into_store().into_writes())
     }
@@ -104,7 +105,8 @@ impl CrashModel {
 
     /// The store with the marker of this batch, which is a batch of its own.
     pub(super) fn marked(&self, held: u32, batch: u32) -> u32 {
-        let own: Vec<Write> = self.batches.value(batch).iter().filter(|write| is_marker(write)).cloned().collect();
+        let own: Vec<Write> =
+            self.batches.value(batch).iter().filter(|write| is_marker(write)).cloned().collect();
         let mut held = self.held.value(held).clone();
         held.write(&own);
         self.held.number(held)

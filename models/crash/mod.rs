@@ -208,6 +208,8 @@ pub struct Setup {
     pub lies: bool,
     /// Whether each group begins a segment of the log.
     pub segments: bool,
+    /// The commands that clients may send.
+    pub alphabet: &'static [&'static str],
     /// Maximum number of writes; a group has one or two.
     pub writes_max: u8,
     /// Maximum number of flushes that begin.
@@ -216,29 +218,37 @@ pub struct Setup {
     pub crashes_max: u8,
 }
 
-/// The commands that clients send: one that is the same each time, one that is not, and one that clears all.
-pub(super) const ALPHABET: &[&str] = &["SET a 1", "INCR a", "FLUSHDB"];
+/// The commands that clients send: one that is the same each time, and one that is not.
+const TWO: &[&str] = &["SET a 1", "INCR a"];
+/// The same, and one that clears all.
+const THREE: &[&str] = &["SET a 1", "INCR a", "FLUSHDB"];
 
 impl Setup {
-    /// The searches of the quick bounds: a master, a master on a disk that lies, a master whose log has many segments, a replica, and
-    /// a replica on a disk that lies.
-    pub fn all(choice: Choice) -> [Setup; 5] {
-        let master = Setup {
+    /// A master that crashes once.
+    pub fn of_master(choice: Choice) -> Setup {
+        Setup {
             choice,
             role: Role::Master,
             lies: false,
             segments: false,
+            alphabet: TWO,
             writes_max: 2,
             flushes_max: 1,
-            crashes_max: 2,
-        };
+            crashes_max: 1,
+        }
+    }
+
+    /// The searches of the quick bounds: a master that crashes twice, a master on a disk that lies, a master whose log has many
+    /// segments, a replica, and a replica on a disk that lies.
+    pub fn all(choice: Choice) -> [Setup; 5] {
+        let master = Setup { alphabet: THREE, ..Setup::of_master(choice) };
         let replica = Setup { role: Role::Replica, ..master };
         [
-            master,
-            Setup { lies: true, crashes_max: 1, ..master },
-            Setup { segments: true, writes_max: 3, crashes_max: 1, ..master },
+            Setup { crashes_max: 2, ..Setup::of_master(choice) },
+            Setup { lies: true, ..master },
+            Setup { segments: true, writes_max: 3, ..Setup::of_master(choice) },
             replica,
-            Setup { lies: true, crashes_max: 1, ..replica },
+            Setup { lies: true, ..replica },
         ]
     }
 
@@ -251,7 +261,7 @@ impl Setup {
         };
         [
             format!("a {}", if self.role == Role::Master { "master" } else { "replica" }),
-            format!("{} of {}", up_to(self.writes_max, "write", "s"), ALPHABET.join(", ")),
+            format!("{} of {}", up_to(self.writes_max, "write", "s"), self.alphabet.join(", ")),
             up_to(self.flushes_max, "flush", "es"),
             up_to(self.crashes_max, "crash", "es (kills, power losses)"),
             (if self.segments { "a segment for each group" } else { "one segment" }).to_owned(),

@@ -4,7 +4,7 @@ use super::disk::Disk;
 use super::files::{Call, End, Left, LogStep, Run, Started, Starting};
 use super::held::Held;
 use super::history::{States, place};
-use super::{ALPHABET, Choice, Fault, INVARIANTS, Role, Setup, Step};
+use super::{Choice, Fault, INVARIANTS, Role, Setup, Step};
 use crate::binlog::{Entry, Epoch, Fsync, Lsn};
 use crate::effect::Write;
 use crate::expiry::{ExpiryPolicy, Policy};
@@ -143,7 +143,7 @@ impl CrashModel {
         let policy = if setup.choice.logs_commands() { Policy::AtEntryTime } else { Policy::LogClock };
         CrashModel {
             setup,
-            alphabet: scenario::requests(ALPHABET),
+            alphabet: scenario::requests(setup.alphabet),
             policy: policy.get(),
             disks: Interner::new(),
             runs: Interner::new(),

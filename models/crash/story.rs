@@ -68,7 +68,10 @@ fn told(model: &CrashModel, state: &State, action: Action, next: &State) -> (Lan
     match action {
         Action::Send(first, then) if model.setup.role == Role::Master => {
             let requests = [Some(first), then].into_iter().flatten().map(|at| model.alphabet[at].clone());
-            (Lane::Client, Deed::Send { requests: requests.collect(), logged: Logged::As(group(model, next).last) })
+            (
+                Lane::Client,
+                Deed::Send { requests: requests.collect(), logged: Logged::As(group(model, next).last) },
+            )
         }
         Action::Send(..) | Action::Receive(_) => on(CrashDeed::Receive(group(model, next))),
         Action::Next => on(acted(model, state)),
@@ -139,9 +142,7 @@ fn started(model: &CrashModel, state: &State, next: &State) -> CrashDeed {
             is_new_log: started.is_new_log,
             epoch: (model.setup.role == Role::Master).then_some(next.noted),
         },
-        (Ok(run), _) => {
-            CrashDeed::Refuse(model.read(run, starting.marker.next()).err().unwrap_or_default())
-        }
+        (Ok(run), _) => CrashDeed::Refuse(model.read(run, starting.marker.next()).err().unwrap_or_default()),
     }
 }
 
@@ -184,11 +185,15 @@ fn holds(model: &CrashModel, state: &State) -> Holds {
 fn conclusion(model: &CrashModel, last: &State) -> Conclusion {
     let how = |index: usize, invariant: Invariant| match invariant {
         Invariant::Durability => {
-            "A write of which the client was told, and which should be there after this accident, is lost.".to_owned()
+            "A write of which the client was told, and which should be there after this accident, is lost."
+                .to_owned()
         }
-        Invariant::MonotonicReads => "Readers had seen an entry that the node does not have any more.".to_owned(),
+        Invariant::MonotonicReads => {
+            "Readers had seen an entry that the node does not have any more.".to_owned()
+        }
         Invariant::OneHistory => {
-            "Followers have another entry with this epoch and this number, and cannot tell the two apart.".to_owned()
+            "Followers have another entry with this epoch and this number, and cannot tell the two apart."
+                .to_owned()
         }
         Invariant::ExactlyOnce => {
             let [holds, once] = model.dumps(last.held).each_ref().map(shown);
@@ -204,7 +209,8 @@ fn conclusion(model: &CrashModel, last: &State) -> Conclusion {
         _ if index == PROGRESS && last.place == Place::Refused => {
             "The disk has kept all that it had promised, and the node does not start.".to_owned()
         }
-        _ => "The disk has kept all that it had promised, and the log begins anew: no follower can resume.".to_owned(),
+        _ => "The disk has kept all that it had promised, and the log begins anew: no follower can resume."
+            .to_owned(),
     };
     let broken = INVARIANTS.iter().enumerate().filter(|(index, _)| last.broken.has(*index));
     let part = |(index, &invariant): (usize, &Invariant)| Part::Broken {

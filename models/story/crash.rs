@@ -109,10 +109,15 @@ impl fmt::Display for CrashDeed {
             }
             CrashDeed::Mark(lsn) => write!(out, "writes marker {lsn} to its store"),
             CrashDeed::Publish(entries) => write!(out, "shows {entries} to readers and followers"),
-            CrashDeed::Reply(entries) => write!(out, "tells its clients that {entries} is done", entries = Done(*entries)),
+            CrashDeed::Reply(entries) => {
+                write!(out, "tells its clients that {entries} is done", entries = Done(*entries))
+            }
             CrashDeed::BeginFlush(flushed) => {
                 let Flushed { marker, durable, .. } = flushed;
-                write!(out, "begins to flush its store, with marker {marker}; the log is synced through {durable}")?;
+                write!(
+                    out,
+                    "begins to flush its store, with marker {marker}; the log is synced through {durable}"
+                )?;
                 flushed.fmt_purge(out)
             }
             CrashDeed::EndFlush(flushed) => {
@@ -153,7 +158,8 @@ impl fmt::Display for Done {
 
 impl Flushed {
     fn fmt_purge(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.purged_to.map_or(Ok(()), |first| write!(out, "; the log is purged, and begins with entry {first}"))
+        self.purged_to
+            .map_or(Ok(()), |first| write!(out, "; the log is purged, and begins with entry {first}"))
     }
 }
 
