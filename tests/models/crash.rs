@@ -78,7 +78,7 @@ fn reply_before_the_append_is_worth_nothing_after_a_kill() {
             "client: SET a 1 on the master; logged as entry 1",
             "master: tells its clients that entry 1 is done",
             "master: is killed",
-            "master: starts with marker 0 and a log through 0, in epoch 2-00000003",
+            "master: starts with marker 0 and a log through 0, in epoch 3-00000003",
         ]
     );
 }

@@ -219,6 +219,19 @@ const PINNED: &[(&str, &str, &[usize])] = &[
     ("failover", "same_epoch_unchecked", &[29_080]),
     ("failover", "new_history", &[69_714]),
     ("failover", "no_copy", &[47_182]),
+    ("crash", "fsync_always", &[62_928]),
+    ("crash", "fsync_everysec", &[100_391]),
+    ("crash", "fsync_no", &[44_769]),
+    ("crash", "logs_commands", &[203_795]),
+    ("crash", "early_reply", &[50_240]),
+    ("crash", "reply_before_fsync", &[54_445]),
+    ("crash", "store_first", &[117_473]),
+    ("crash", "flush_first", &[133_721]),
+    ("crash", "purge_first", &[83_573]),
+    ("crash", "marker_later", &[314_089]),
+    ("crash", "marker_first", &[157_410]),
+    ("crash", "same_epoch", &[99_329]),
+    ("crash", "no_new_log", &[100_976]),
 ];
 
 #[test]
