@@ -1,8 +1,8 @@
 //! Acts — the steps of a group and of a flush, crashes and starts.
 
-use super::files::{Call, LogStep, Starting};
 use super::model::{Accident, Action, CrashModel, Moment, Place, State};
 use super::reads::Found;
+use super::world::{Call, LogStep, Starting};
 use super::{Fault, Role, Step};
 use crate::binlog::{Entry, Fsync, Lsn};
 use crate::models::judged::InvariantSet;

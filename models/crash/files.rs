@@ -6,6 +6,7 @@
 use super::disk::Disk;
 use super::forgetful::{DiskFault, Forgetful};
 use super::model::CrashModel;
+use super::world::{Call, End, Left, Run, Started, Starting};
 use super::{Fault, Role};
 use crate::binlog::log::{epoch_of_start, last_epoch};
 use crate::binlog::segment::{Options, begin_after};
@@ -13,75 +14,6 @@ use crate::binlog::{Entry, Epoch, Lsn, Recovered, SegmentError, SegmentLog};
 use crate::models::bounds::START;
 use crate::node::{Start, start};
 use std::sync::Arc;
-
-/// A step that changes the log's files.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum LogStep {
-    /// A group is appended.
-    Append,
-    /// The log is synced.
-    Sync,
-    /// The log is purged.
-    Purge,
-    /// The node starts.
-    Start,
-}
-
-/// A call of the log.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Call {
-    /// `append` of this group.
-    Append(Vec<Entry>),
-    /// `sync`.
-    Sync,
-    /// `purge_within`, of entries before this one.
-    Purge(Lsn),
-}
-
-/// A run: the disk with which it began, and the calls of its log since then.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Run {
-    pub start: u32,
-    pub calls: Vec<Call>,
-}
-
-/// What a run's log says of itself.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct End {
-    pub last: Lsn,
-    pub durable: Lsn,
-    pub first: Lsn,
-    pub epochs: Vec<(Epoch, Lsn)>,
-}
-
-/// What a start with this disk, this marker, this epoch in the file `node` and this number of drawn epochs comes to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Started {
-    /// The run's number; an error: the reason for which the node does not start.
-    pub run: Result<u32, String>,
-    /// Whether its log is a new one.
-    pub is_new_log: bool,
-    /// The epoch in the file `node`.
-    pub noted: Epoch,
-}
-
-/// The input of a start.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Starting {
-    pub disk: u32,
-    pub marker: Lsn,
-    pub noted: Epoch,
-    pub drawn: u32,
-}
-
-/// The disks that crashes at one moment leave.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Left {
-    /// After a kill.
-    pub killed: u32,
-    /// After a power loss, each once.
-    pub powerless: Vec<u32>,
-}
 
 impl CrashModel {
     fn options(&self) -> Options {

@@ -1,64 +1,15 @@
-//! Held — a store, and beside it the store that holds each entry once. Pure.
+//! Held — the batches of a group, and the store after them. Pure.
 
 use super::model::CrashModel;
-use crate::apply::{self, Instants};
+use super::world::{MEMORY, instants};
+use crate::apply;
 use crate::binlog::{Entry, Epoch, Lsn};
 use crate::effect::Write;
-use crate::expiry::ExpiryPolicy;
 use crate::models::bounds::{DRAWN, START};
 use crate::models::request::Request;
 use crate::node::Master;
-use crate::store::memory::MemoryStore;
+use crate::store::key;
 use crate::store::overlay::Overlay;
-use crate::store::{Store as _, key};
-use std::collections::BTreeSet;
-
-pub(super) const MEMORY: &str = "the store in memory does not fail";
-
-/// A node's store. Its second half holds what the entries come to that the first half holds, each applied the first time only.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub(super) struct Held {
-    pub store: MemoryStore,
-    pub once: MemoryStore,
-    applied: BTreeSet<(Epoch, Lsn)>,
-}
-
-impl Held {
-    /// The store's marker.
-    pub fn marker(&self) -> Lsn {
-        apply::marker(&self.store).expect(MEMORY)
-    }
-
-    /// Notes that entries are applied. Returns those that are so for the first time.
-    fn note<'a>(&mut self, entries: &'a [Entry]) -> Vec<&'a Entry> {
-        entries.iter().filter(|entry| self.applied.insert((entry.epoch, entry.lsn))).collect()
-    }
-
-    /// Writes a part of the batch of a group.
-    pub fn write(&mut self, writes: &[Write]) {
-        self.store.write(writes).expect(MEMORY);
-    }
-
-    /// Notes that a batch without its marker, which has the effect of `entries`, is written.
-    pub fn write_once(&mut self, writes: &[Write], entries: &[Entry]) {
-        if !self.note(entries).is_empty() {
-            self.once.write(writes).expect(MEMORY);
-        }
-    }
-
-    /// Applies the entries after the marker, as a start does.
-    pub fn catch_up(&mut self, entries: &[Entry], policy: &dyn ExpiryPolicy) {
-        let instants = instants(policy);
-        apply::write_recovered(&mut self.store, entries, &instants).expect(MEMORY);
-        let new: Vec<Entry> = self.note(entries).into_iter().cloned().collect();
-        apply::write_recovered(&mut self.once, &new, &instants).expect(MEMORY);
-    }
-}
-
-/// The instants at which a start runs an entry: those of the entry.
-pub(super) fn instants(policy: &dyn ExpiryPolicy) -> impl Fn(&Entry) -> Instants {
-    |entry| policy.instants(entry, entry.time)
-}
 
 /// Whether it is the write of the marker.
 fn is_marker(write: &Write) -> bool {

@@ -1,23 +1,10 @@
 //! History — the entries that a node, or its master, has made, and the state after each. Pure.
 
-use super::held::{MEMORY, instants};
 use super::model::CrashModel;
+use super::world::{After, MEMORY, States, instants, place};
 use crate::apply;
 use crate::binlog::{Entry, Lsn};
-use crate::invariant::Versions;
-use crate::store::memory::MemoryStore;
-use crate::store::{Dump, dump};
-
-/// The state after a number of entries, each applied once and in order.
-#[derive(Clone, Debug, Default)]
-pub(super) struct After {
-    pub store: MemoryStore,
-    pub dump: Dump,
-    pub versions: Versions,
-}
-
-/// The entries from 1 on, and the states after 0, 1, 2, … of them.
-pub(super) type States = Vec<After>;
+use crate::store::dump;
 
 impl CrashModel {
     /// The entries of a history.
@@ -47,9 +34,4 @@ impl CrashModel {
         let made = self.entries_of(history);
         &made[..place(last).min(made.len())]
     }
-}
-
-/// An LSN as an index. The bounds have a few entries.
-pub(super) fn place(lsn: Lsn) -> usize {
-    usize::try_from(lsn.0).unwrap_or(usize::MAX)
 }

@@ -41,9 +41,10 @@ mod model;
 mod reads;
 
 mod story;
+mod world;
 
-pub use files::LogStep;
 pub use model::{Accident, Action, CrashModel, Moment, Place, State};
+pub use world::LogStep;
 
 use crate::binlog::Fsync;
 use crate::models::invariants::{self, Invariant};

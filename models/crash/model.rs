@@ -1,9 +1,7 @@
 //! The model itself: states, actions, transitions.
 
 use super::disk::Disk;
-use super::files::{Call, End, Left, LogStep, Run, Started, Starting};
-use super::held::Held;
-use super::history::{States, place};
+use super::world::{Call, End, Held, Left, LogStep, Run, Started, Starting, States, place};
 use super::{Choice, Fault, INVARIANTS, Role, Setup, Step};
 use crate::binlog::{Entry, Epoch, Fsync, Lsn};
 use crate::effect::Write;

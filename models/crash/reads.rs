@@ -1,8 +1,8 @@
 //! Reads — judges the state after a start, and after a group is shown.
 
 use super::Role;
-use super::held::MEMORY;
 use super::model::{CrashModel, State};
+use super::world::MEMORY;
 use crate::binlog::{Entry, Lsn};
 use crate::invariant::{self, AtRest};
 use crate::models::judged::InvariantSet;

@@ -1,8 +1,8 @@
 //! A path as a story.
 
-use super::files::LogStep;
 use super::model::{Accident, Action, CrashModel, Moment, Place, State};
 use super::reads::{CONVERGENCE, PROGRESS};
+use super::world::LogStep;
 use super::{INVARIANTS, Role, Step as Act};
 use crate::binlog::Lsn;
 use crate::models::invariants::Invariant;
