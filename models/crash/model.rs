@@ -110,6 +110,12 @@ pub struct State {
     pub broken: InvariantSet,
 }
 
+/// A run, and perhaps a change of a call.
+type Interrupted = (u32, Option<(Call, u8)>);
+
+/// A store, its epoch and last entry, and a group.
+type Sending = (u32, Epoch, Lsn, usize, Option<usize>);
+
 /// The model of one choice.
 pub struct CrashModel {
     pub(super) setup: Setup,
@@ -124,12 +130,12 @@ pub struct CrashModel {
     /// For a run and a call: the number of changes of files that it makes.
     pub(super) changes: Memo<(u32, Call), u8>,
     /// For a run, and perhaps a change of a call: what crashes leave.
-    pub(super) left: Memo<(u32, Option<(Call, u8)>), Arc<Left>>,
+    pub(super) left: Memo<Interrupted, Arc<Left>>,
     pub(super) starts: Memo<Starting, Started>,
     pub(super) start_changes: Memo<Starting, u8>,
     pub(super) left_in_start: Memo<(Starting, u8), (Arc<Left>, Epoch)>,
     /// For a store, its epoch and last entry, and a group: its entries, and the number of its batch.
-    pub(super) made: Memo<(u32, Epoch, Lsn, usize, Option<usize>), (Vec<Entry>, u32)>,
+    pub(super) made: Memo<Sending, (Vec<Entry>, u32)>,
     /// For a run and an entry: the entries of the log from there on.
     pub(super) read: Memo<(u32, Lsn), Result<Vec<Entry>, String>>,
     pub(super) witnesses: Witnesses,
