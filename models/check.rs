@@ -7,6 +7,7 @@ use super::both;
 use super::bounds::{self, Bounds, ExpiryBounds, OrderingBounds, QUICK_STATES_MAX};
 use super::choice::{Choice, Kind, OrderingChoice, splits_entries};
 use super::clocks;
+use super::crash;
 use super::expected;
 use super::experiment::{Clocks, Experiment, Passing, Setting, Workload};
 use super::failover;
@@ -25,8 +26,8 @@ use crate::ordering::Reads;
 use std::fmt::Debug;
 
 /// The names of the models.
-const MODELS: [&str; 8] =
-    ["ordering", "expiry", "both", "clocks", "handshake", "replication", "full_sync", "failover"];
+const MODELS: [&str; 9] =
+    ["ordering", "expiry", "both", "clocks", "handshake", "replication", "full_sync", "failover", "crash"];
 
 /// A choice of any model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +46,8 @@ pub(super) enum Candidate {
     FullSync(full_sync::Choice),
     /// A choice of the model of a fail-over.
     Failover(failover::Choice),
+    /// A choice of the model of a crash.
+    Crash(crash::Choice),
 }
 
 impl Candidate {
@@ -57,7 +60,8 @@ impl Candidate {
         let sessions = replication::Choice::ALL.iter().copied().map(Candidate::Replication);
         let full_syncs = full_sync::Choice::ALL.iter().copied().map(Candidate::FullSync);
         let failovers = failover::Choice::ALL.iter().copied().map(Candidate::Failover);
-        let links = handshakes.chain(sessions).chain(full_syncs).chain(failovers);
+        let crashes = crash::Choice::ALL.iter().copied().map(Candidate::Crash);
+        let links = handshakes.chain(sessions).chain(full_syncs).chain(failovers).chain(crashes);
         choices.chain(both).chain(clocks).chain(links).collect()
     }
 
@@ -71,6 +75,7 @@ impl Candidate {
             Candidate::Replication(_) => "replication",
             Candidate::FullSync(_) => "full_sync",
             Candidate::Failover(_) => "failover",
+            Candidate::Crash(_) => "crash",
         }
     }
 
@@ -84,6 +89,7 @@ impl Candidate {
             Candidate::Replication(choice) => choice.name().to_owned(),
             Candidate::FullSync(choice) => choice.name().to_owned(),
             Candidate::Failover(choice) => choice.name().to_owned(),
+            Candidate::Crash(choice) => choice.name().to_owned(),
         }
     }
 
@@ -96,7 +102,8 @@ impl Candidate {
             | Candidate::Handshake(_)
             | Candidate::Replication(_)
             | Candidate::FullSync(_)
-            | Candidate::Failover(_) => None,
+            | Candidate::Failover(_)
+            | Candidate::Crash(_) => None,
         }
     }
 
@@ -110,6 +117,7 @@ impl Candidate {
             Candidate::Replication(_) => invariants::REPLICATION.invariants.to_vec(),
             Candidate::FullSync(_) => invariants::FULL_SYNC.invariants.to_vec(),
             Candidate::Failover(_) => invariants::FAILOVER.invariants.to_vec(),
+            Candidate::Crash(_) => invariants::CRASH.invariants.to_vec(),
         }
     }
 
@@ -140,6 +148,11 @@ impl Candidate {
                 Task::of_parts((self.model(), self.name(), None), parts, expected)
             }
             Candidate::Failover(choice) => failover_task(choice, None, bounds),
+            Candidate::Crash(choice) => {
+                let parts = parts::of_crash(choice, bounds);
+                let expected = move |invariant| expected::crash(choice, invariant);
+                Task::of_parts((self.model(), self.name(), None), parts, expected)
+            }
         }
     }
 }

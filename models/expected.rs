@@ -5,6 +5,7 @@
 use super::both;
 use super::choice::{Choice, Kind, OrderingChoice, writes_out_of_order};
 use super::clocks;
+use super::crash;
 use super::failover;
 use super::full_sync;
 use super::handshake::{self, Compares, Epochs, Event};
@@ -34,7 +35,7 @@ pub fn ordering(choice: OrderingChoice, invariant: Invariant) -> Verdict {
         ExactlyOnce => unordered || runs_twice || choice.reads_after_crash,
         // Not judged by this model.
         SameValue | SameDeadline | NoImmortalKey | Lifetime | NoResurrection | NoEarlyDeath | Resume
-        | Durability | PastRead => false,
+        | OneHistory | Durability | PastRead => false,
     };
     verdict(broken)
 }
@@ -51,7 +52,7 @@ pub fn ordering_promises(choice: OrderingChoice, invariant: Invariant) -> bool {
         Convergence | PerKeyOrder | MonotonicReads | ExactlyOnce => is_safe,
         // Not judged by this model.
         SameValue | SameDeadline | NoImmortalKey | Lifetime | NoResurrection | NoEarlyDeath | Resume
-        | Durability | PastRead => is_safe,
+        | OneHistory | Durability | PastRead => is_safe,
     }
 }
 
@@ -92,7 +93,7 @@ pub fn expiry(policy: Policy, invariant: Invariant) -> Verdict {
         NoResurrection | NoEarlyDeath | PastRead => Guarantee::SameReads,
         // Not judged by this model.
         Convergence | PerKeyOrder | Prefix | MonotonicReads | ExactlyOnce | Lifetime | Resume
-        | Durability => Guarantee::Nothing,
+        | OneHistory | Durability => Guarantee::Nothing,
     };
     verdict(policy.promises() < needed)
 }
@@ -118,7 +119,7 @@ pub fn clocks(choice: clocks::Choice, invariant: Invariant) -> Verdict {
         PastRead => true,
         // Not judged by this model.
         Convergence | PerKeyOrder | Prefix | MonotonicReads | ExactlyOnce | SameValue | SameDeadline
-        | NoImmortalKey | Resume | Durability => false,
+        | NoImmortalKey | Resume | OneHistory | Durability => false,
     };
     verdict(broken)
 }
@@ -161,6 +162,12 @@ pub fn failover(
     invariant: Invariant,
 ) -> Verdict {
     verdict(choice.is_expected_to_break(invariant, scenario.unwrap_or(&failover::EVERYTHING)))
+}
+
+/// What the table of the crash says: the engine's write paths break nothing, and each other one breaks what its fault concerns. `None`:
+/// nothing puts the invariant to the test.
+pub fn crash(choice: crash::Choice, invariant: Invariant) -> Option<Verdict> {
+    Some(verdict(choice.breaks().contains(&invariant)))
 }
 
 fn verdict(broken: bool) -> Verdict {

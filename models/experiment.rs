@@ -13,7 +13,7 @@
 //! | a path file | by name | its lines | from the file |
 //! | an address of the explorer | by name | from the address | from the address |
 //!
-//! The models `both`, `clocks`, `handshake`, `replication`, `full_sync` and `failover` have choices and programs of their own, and take no experiment.
+//! The models `both`, `clocks`, `handshake`, `replication`, `full_sync`, `failover` and `crash` have choices and programs of their own, and take no experiment.
 
 use super::bounds::{ExpiryBounds, OrderingBounds};
 use super::choice::{Choice, Kind};

@@ -75,6 +75,8 @@ invariants! {
         "no key is gone on the replica before the master's time reached its deadline"
     /// A replica that may resume does.
     Resume "resume" "resume" "a replica whose log is a beginning of its master's is not refused"
+    /// An epoch and a number name one entry.
+    OneHistory "one_history" "one_\nhistory" "no two entries that followers were given have the same epoch and number"
     /// An acknowledged write stays.
     Durability "durability" "dura-\nbility"
         "no acknowledged write is lost: it is in the history of the node that was promoted last, or where it counts as durable"
@@ -161,6 +163,15 @@ judging! {
         Convergence "a node that follows a promoted one and has all of its entries"
         Resume "a node with entries that resumes after a promotion"
         Durability "a promotion of another node than the one that acknowledged a write"
+    }
+    /// The model of a crash.
+    CRASH {
+        Progress "a start that applies entries"
+        Convergence "a start that applies entries to a store that was flushed"
+        MonotonicReads "a start with entries that readers had seen"
+        ExactlyOnce "a start that applies an entry which was applied before the crash"
+        OneHistory "followers are given an entry with the number of one that is lost"
+        Durability "a start with a write that was acknowledged"
     }
 }
 

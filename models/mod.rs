@@ -17,6 +17,8 @@ pub mod clocks;
 mod condensed;
 pub mod cost;
 #[cfg_attr(not(inner_docs), doc(hidden))]
+pub mod crash;
+#[cfg_attr(not(inner_docs), doc(hidden))]
 pub mod drawing;
 #[cfg_attr(not(inner_docs), doc(hidden))]
 pub mod expected;

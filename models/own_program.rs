@@ -47,8 +47,8 @@ pub enum OwnProgramError {
     TooHeavy(#[from] ProgramError),
     /// The model that was asked for takes no program of a user.
     #[error(
-        "models both, clocks, handshake, replication, full_sync and failover have programs of their own: --program goes with ordering \
-         or expiry"
+        "models both, clocks, handshake, replication, full_sync, failover and crash have programs of their own: --program goes with \
+         ordering or expiry"
     )]
     OwnProgramsOnly,
 }

@@ -23,6 +23,7 @@ use super::both::{self, BothModel};
 use super::bounds::{self, BATCHES, Bounds, ExpiryBounds, ODD_START, OrderingBounds, batch_entries_max};
 use super::choice::{Choice, Kind};
 use super::clocks::{self, ClocksModel};
+use super::crash::{self, CrashModel};
 use super::experiment::{Clocks, Dimension, Experiment, ExperimentError, Setting, Workload};
 use super::expiry::{self, READ_INVARIANTS, STATE_INVARIANTS};
 use super::failover::{self, FailoverModel};
@@ -315,6 +316,20 @@ pub(super) fn of_failover(
         Some(scenario) => vec![part(*scenario)],
         None => vec![part(failover::EVERYTHING), part(failover::SCENARIOS[0])],
     }
+}
+
+/// Maximum number of unique states of one search of the model of a crash.
+const CRASH_STATES_MAX: usize = 10_000_000;
+
+/// The searches of a write path: kills and power losses of a master, one on a disk that lies, one whose log has many segments, and
+/// those of a replica. The deep bounds have one write more.
+pub(super) fn of_crash(choice: crash::Choice, bounds: Bounds) -> Vec<Part> {
+    let more = u8::from(bounds == Bounds::Deep);
+    let part = |setup: crash::Setup| {
+        let setup = crash::Setup { writes_max: setup.writes_max + more, ..setup };
+        Part::of(setup.in_words(), CRASH_STATES_MAX, move || CrashModel::new(setup))
+    };
+    crash::Setup::all(choice).map(part).into()
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@
 //! Contents are compared as well: a key at version n must hold what it held on the master after entry n. Versions alone
 //! are labels that the observer assigns; a batch that wrote other bytes would pass.
 
-use crate::binlog::Lsn;
+use crate::binlog::{Entry, Lsn};
 use crate::effect::{Key, KeySet};
 use crate::store::{Content, Dump, Stored};
 use crate::time::Millis;
@@ -261,6 +261,13 @@ pub fn no_early_death(master: &Dump, master_now: Millis, sees: &Visible) -> bool
 /// what `W` says of it.
 pub fn durability<W: PartialEq>(acknowledged: impl IntoIterator<Item = W>, history: &[W]) -> bool {
     acknowledged.into_iter().all(|write| history.contains(&write))
+}
+
+/// **one_history**: none of the entries that followers are given has the epoch and the number of another entry that they were `given`
+/// before. An epoch and a number name one entry for ever, so a follower that asks for what comes after it gets the right one.
+pub fn one_history(given: &[Entry], gives: &[Entry]) -> bool {
+    let is_named_alike = |one: &Entry, other: &Entry| (one.epoch, one.lsn) == (other.epoch, other.lsn);
+    gives.iter().all(|entry| given.iter().all(|before| !is_named_alike(before, entry) || before == entry))
 }
 
 /// All keys that a reader sees at one moment: the living keys, with their values.

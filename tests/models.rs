@@ -13,6 +13,7 @@ mod models {
     mod both;
     mod catalogue;
     mod clocks;
+    mod crash;
     mod dispatch;
     mod drawn;
     mod export;

@@ -2,6 +2,7 @@
 //!
 //! Code that asks what a step did matches on the deed. Its words are made of it in `words.rs`, and nothing reads them back.
 
+use super::crash::CrashDeed;
 use super::failover::FailoverDeed;
 use super::full_sync::CopyDeed;
 use super::handshake::NodeDeed;
@@ -138,6 +139,8 @@ pub enum Deed {
     Copy(CopyDeed),
     /// A step of a fail-over.
     Failover(FailoverDeed),
+    /// A step of a node that crashes.
+    Crashes(CrashDeed),
     /// A step of a session.
     Session(SessionDeed),
     /// A step of a run on real nodes, told by what ran it.

@@ -6,6 +6,7 @@
 //! ```
 
 mod conclusion;
+pub mod crash;
 mod deed;
 mod drawn;
 pub mod failover;

@@ -76,6 +76,7 @@ impl fmt::Display for Deed {
             Deed::Node(deed) => deed.fmt(out),
             Deed::Copy(deed) => deed.fmt(out),
             Deed::Failover(deed) => deed.fmt(out),
+            Deed::Crashes(deed) => deed.fmt(out),
             Deed::Session(deed) => deed.fmt(out),
             Deed::Ran(text) => out.write_str(text),
             Deed::Take(_)

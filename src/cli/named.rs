@@ -3,6 +3,7 @@
 use clap::builder::{PossibleValue, TypedValueParser};
 use clap::{Arg, Command};
 use replicheck::expiry::Policy;
+use replicheck::models::crash;
 use replicheck::models::failover;
 use replicheck::models::full_sync;
 use replicheck::models::handshake;
@@ -83,7 +84,8 @@ impl TypedValueParser for ChoiceName {
         let sessions = replication::Choice::ALL.iter().map(|one| (one.name().to_owned(), one.summary()));
         let full_syncs = full_sync::Choice::ALL.iter().map(|one| (one.name().to_owned(), one.summary()));
         let failovers = failover::Choice::ALL.iter().map(|one| (one.name().to_owned(), one.summary()));
-        let links = handshakes.chain(sessions).chain(full_syncs).chain(failovers);
+        let crashes = crash::Choice::ALL.iter().map(|one| (one.name().to_owned(), one.summary()));
+        let links = handshakes.chain(sessions).chain(full_syncs).chain(failovers).chain(crashes);
         let all = strategies.chain(policies).chain(composed).chain(links);
         Some(Box::new(all.map(move |(name, summary)| value(name, summary))))
     }

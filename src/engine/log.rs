@@ -81,12 +81,9 @@ impl<F: Files> SharedLog<F> {
     }
 
     /// Removes segments below both `flushed` and `needed`. It keeps at least [`SEGMENTS_KEPT_MIN`] segments. Segments below
-    /// `flushed` beyond the last [`SEGMENTS_KEPT_MAX`] are removed even if a replica needs them. See [`SegmentLog::purge`].
+    /// `flushed` beyond the last [`SEGMENTS_KEPT_MAX`] are removed even if a replica needs them. See [`SegmentLog::purge_within`].
     pub fn purge(&self, flushed: Lsn, needed: Lsn) -> Result<usize, SegmentError> {
-        let mut log = lock(&self.log);
-        let wanted = needed.max(log.first_of_last(SEGMENTS_KEPT_MAX));
-        let keep_from = flushed.min(wanted).min(log.first_of_last(SEGMENTS_KEPT_MIN));
-        log.purge(keep_from)
+        lock(&self.log).purge_within(flushed, needed, SEGMENTS_KEPT_MIN..=SEGMENTS_KEPT_MAX)
     }
 
     /// Packs the oldest segment that is closed and not packed, see [`SegmentLog::begin_pack`]. Returns whether there was

@@ -20,6 +20,7 @@ use crate::apply;
 use crate::binlog::log::epoch_of_start;
 use crate::binlog::segment::{Options, begin_after};
 use crate::binlog::{Disk, Entry, Epoch, Files, FolderId, Lsn, SegmentError, SegmentLog};
+use crate::node::{Start, start};
 use crate::store::rocksdb::RocksStore;
 use crate::store::{Store as _, StoreError};
 use crate::time::Millis;
@@ -171,18 +172,19 @@ pub fn open<F: Files + Clone>(
         check_copy(is_new, follows, recovered.stopped)?;
         tracing::info!(last = %recovered.last, "the folder is used as a copy of a master's folder");
     }
-    if marker > recovered.last {
-        if follows || identity.is_follower() {
-            return Err(OpenError::Ahead { marker, last: recovered.last });
+    match start(marker, recovered.last, follows || identity.is_follower()) {
+        Start::CatchUp => {}
+        Start::Refuse => return Err(OpenError::Ahead { marker, last: recovered.last }),
+        Start::NewLog => {
+            tracing::error!(%marker, last = %recovered.last, "the store is ahead of the log: the disk lost what fsync had \
+                promised; a new log begins after the marker, and no replica can resume");
+            identity.set_epoch(epoch_of_start(&recovered.epochs, identity.epoch(), fastrand::u32(..)));
+            // The epoch is made durable before the new log begins: that log has no entry yet that would show the epoch.
+            let ceiling = identity.ceiling();
+            identity.write_ceiling(&files, ceiling)?;
+            begin_after(&binlog, marker, identity.epoch(), ceiling)?;
+            (log, recovered) = SegmentLog::open(binlog, options)?;
         }
-        tracing::error!(%marker, last = %recovered.last, "the store is ahead of the log: the disk lost what fsync had \
-            promised; a new log begins after the marker, and no replica can resume");
-        identity.set_epoch(epoch_of_start(&recovered.epochs, identity.epoch(), fastrand::u32(..)));
-        // The epoch is made durable before the new log begins: that log has no entry yet that would show the epoch.
-        let ceiling = identity.ceiling();
-        identity.write_ceiling(&files, ceiling)?;
-        begin_after(&binlog, marker, identity.epoch(), ceiling)?;
-        (log, recovered) = SegmentLog::open(binlog, options)?;
     }
     // A master executed an entry at the entry's time. A replica applies its entries as if they arrived now.
     let arrived = |entry: &Entry| if follows { settings.clock.moment().wall } else { entry.time };

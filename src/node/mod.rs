@@ -11,6 +11,7 @@ mod master;
 mod orphan_tests;
 mod replica;
 mod serial_replica;
+mod start;
 mod watched;
 
 pub use clock::{MasterClock, Pair, STEP_MS, Step};
@@ -18,6 +19,7 @@ pub use fields::{DeadFields, FIELDS_MAX, dead_fields};
 pub use master::{Executed, Input as MasterInput, Master, Output as MasterOutput, Replies, Transaction};
 pub use replica::{Readers, Replica};
 pub use serial_replica::SerialReplica;
+pub use start::{Start, start};
 pub use watched::{WATCHED_KEYS_MAX, Watch, Watched, WatchedKey};
 
 use crate::command::{Draft, View};

@@ -8,6 +8,7 @@ use super::header::{Header, segment_name};
 use super::pack::Body;
 use super::{SegmentLog, SegmentStart};
 use crate::time::Millis;
+use std::ops::RangeInclusive;
 
 /// A place in the log, which a reader keeps between reads: a replica's link remembers its place and needs no
 /// search.
@@ -229,6 +230,18 @@ impl<F: Files> SegmentLog<F> {
             reason: error.into(),
             covered: Covered::Synced { file_bytes: self.point.bytes, lsn: self.point.lsn },
         }
+    }
+
+    /// Like [`SegmentLog::purge`], of segments below both `flushed` and `needed`. At least `kept.start()` segments stay. Segments
+    /// below `flushed` beyond the last `kept.end()` are removed even if they are needed.
+    pub fn purge_within(
+        &mut self,
+        flushed: Lsn,
+        needed: Lsn,
+        kept: RangeInclusive<usize>,
+    ) -> Result<usize, SegmentError> {
+        let wanted = needed.max(self.first_of_last(*kept.end()));
+        self.purge(flushed.min(wanted).min(self.first_of_last(*kept.start())))
     }
 
     /// Removes the oldest segments whose entries are all before `keep_from`, and returns how many. The last

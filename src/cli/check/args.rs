@@ -16,7 +16,8 @@ pub struct Args {
     /// Only this model: ordering, expiry, both (ordering and expiry together), clocks (wall clocks that are set, restarts),
     /// handshake (folders that are copied and put back, machines that go back), replication (a session over a bad network),
     /// full_sync (a copy against live writes),
-    /// failover (three nodes, promotions, and what an acknowledgement is worth)
+    /// failover (three nodes, promotions, and what an acknowledgement is worth),
+    /// crash (kills and power losses at any moment of the write path)
     #[arg(long, value_name = "MODEL")]
     pub model: Option<String>,
     /// Only these strategies or policies, as the tables name them; several with commas, or with several --choice
