@@ -67,5 +67,6 @@ async fn serve(args: &Args) -> Result<Outcome, UsageError> {
 fn node(address: Address) -> explorer::Node {
     let variable = |name: &str| std::env::var(name).ok().filter(|text| !text.is_empty());
     let password = variable("REPLICHECK_PASSWORD").and_then(|text| Secret::new(text.as_bytes()));
-    explorer::Node { address, credentials: Credentials { user: variable("REPLICHECK_USER"), password } }
+    let user = variable("REPLICHECK_USER");
+    explorer::Node { address, credentials: Credentials { user, password, tls: None } }
 }

@@ -168,7 +168,8 @@ async fn node_with_a_password_is_sent_it_and_its_refusal_is_shown() {
         ),
     ] {
         let (node, received) = server(answers);
-        let credentials = Credentials { user: Some("u".to_owned()), password: Secret::new(b"secret") };
+        let credentials =
+            Credentials { user: Some("u".to_owned()), tls: None, password: Secret::new(b"secret") };
         let page = Visitor::watching(Node { credentials, ..node }).open("/node").await.text;
         assert!(page.contains(words) && !page.contains("secret"), "{page}");
         assert_eq!(

@@ -83,8 +83,8 @@ mod tests {
 
     #[test]
     fn mark_is_of_the_last_answer_then_of_two_seconds_then_gone() {
-        for (answers, words) in [
-            (&[(0, 9_000_000)] as &[(u64, u64)], "Nothing waits at the barrier."),
+        let cases: [(&[(u64, u64)], &str); 5] = [
+            (&[(0, 9_000_000)], "Nothing waits at the barrier."),
             (&[(0, 0), (250, 0)], "Nothing waits at the barrier."),
             (&[(0, 0), (250, 480_000)], "In the last 250 ms the workers waited 480 ms for it"),
             (
@@ -92,7 +92,8 @@ mod tests {
                 "In the last 500 ms the workers waited 480 ms at the barrier",
             ),
             (&[(0, 0), (250, 480_000), (2_000, 480_000), (4_000, 480_000)], "Nothing waits at the barrier."),
-        ] {
+        ];
+        for (answers, words) in cases {
             let told = marked(answers);
             assert!(told.contains(words), "{answers:?}: {told}");
             assert_eq!(told.contains("held"), words.contains("for it"), "{told}");

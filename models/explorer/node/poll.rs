@@ -160,7 +160,7 @@ fn ask(node: &Node, connection: &mut Option<Client>) -> Result<Facts, Trouble> {
 
 fn connect(node: &Node) -> Result<Client, Trouble> {
     let mut client = Client::connect(&node.address.to_string(), CONNECT)?;
-    let Credentials { user, password } = &node.credentials;
+    let Credentials { user, password, tls: _ } = &node.credentials;
     if let Some(password) = password {
         let user = user.as_ref().map(String::as_bytes);
         let words = [Some(b"AUTH".as_slice()), user, Some(password.reveal())];
