@@ -65,7 +65,7 @@ async fn node_page_without_scripts_shows_what_info_tells() {
         "<code>barrier</code>",
         "<code>log_clock</code>",
         "Nothing waits at the barrier.",
-        "A full bar is 100.",
+        "A full bar is 50.",
         "</svg> 37",
         "<td class=\"number\">20,003</td>",
         "Gap, received less published: <strong>0</strong>",

@@ -5,9 +5,9 @@
 use super::facts::{Facts, Link, Role};
 use super::history::History;
 use super::poll::Seen;
+use super::scale::{known, minute, scale};
 use super::{lanes, work};
 use crate::models::cost::thousands;
-use crate::models::measured::bar;
 use maud::{Markup, html};
 
 /// The parts, by their ids.
@@ -100,7 +100,7 @@ fn watermarks(facts: &Facts, history: &History) -> Option<Markup> {
                 td.number { (thousands(behind(lsn))) }
             } } }
         }
-        p { "Gap, received less published: " strong { (thousands(gap)) } " entries" (work::minute(&series, history, "entries")) }
+        p { "Gap, received less published: " strong { (thousands(gap)) } " entries" (minute(&series, history, "entries")) }
     })
 }
 
@@ -116,39 +116,7 @@ fn lag(facts: &Facts, history: &History) -> Option<Markup> {
         dl.facts {
             dt { "entries" } dd { (known(lag.entries)) }
             dt { "bytes" } dd { (known(lag.bytes)) }
-            dt { "milliseconds" } dd { (known(lag.ms)) (work::minute(&series, history, "ms")) }
+            dt { "milliseconds" } dd { (known(lag.ms)) (minute(&series, history, "ms")) }
         }
     })
-}
-
-/// A number, or that it is not known.
-pub fn known(number: Option<u64>) -> String {
-    number.map_or_else(|| "not known".to_owned(), thousands)
-}
-
-/// The number that a bar or a line stands for: 10, 20, 50, 100, … At least 10, so that a single entry does not fill it.
-pub fn scale(greatest: u64) -> u64 {
-    let tens = std::iter::successors(Some(10u64), |ten| ten.checked_mul(10));
-    let mut steps =
-        tens.flat_map(|ten| [1, 2, 5].into_iter().filter_map(move |times| ten.checked_mul(times)));
-    steps.find(|step| *step >= greatest).unwrap_or(u64::MAX)
-}
-
-/// A bar of `number` on that scale, with its words.
-pub fn bar_of(number: u64, scale: u64, words: &str) -> Markup {
-    bar(number as f64 / scale as f64, None, words)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn scale_is_the_next_round_number() {
-        for (greatest, expected) in
-            [(0, 10), (10, 10), (11, 20), (21, 50), (51, 100), (3_022, 5_000), (u64::MAX, u64::MAX)]
-        {
-            assert_eq!(scale(greatest), expected, "{greatest}");
-        }
-    }
 }

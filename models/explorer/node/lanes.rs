@@ -1,10 +1,10 @@
 //! Lanes — the queue of each worker as a bar, and whether an entry waits at the barrier. Pure.
 
-use super::draw::{bar_of, scale};
 use super::facts::{Facts, Role};
 use super::history::History;
+use super::scale::{bar_of, millis, minute, scale, waited};
 use super::spark::greatest;
-use super::work::{millis, minute, waited};
+
 use crate::apply::pool::Wait;
 use crate::models::cost::{rounded, thousands};
 use maud::{Markup, html};

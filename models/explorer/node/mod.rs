@@ -13,6 +13,7 @@ mod history;
 mod lanes;
 mod parse;
 mod poll;
+mod scale;
 mod spark;
 mod told;
 mod work;

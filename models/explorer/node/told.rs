@@ -3,7 +3,7 @@
 use super::facts::Facts;
 use super::history::{Figures, Growth};
 use super::poll::Seen;
-use super::work::waited;
+use super::scale::waited;
 use crate::apply::pool::Wait;
 use serde::Serialize;
 use std::collections::BTreeMap;

@@ -1,10 +1,9 @@
 //! Work — waits, batches, syncs and errors of a node; the replicas of a master. Pure.
 
-use super::draw::known;
 use super::facts::{Facts, Role};
-use super::history::{Figures, Growth, History, SPAN_MS};
+use super::history::{Growth, History};
 use super::parse::ROWS_MAX;
-use super::spark::{greatest, spark};
+use super::scale::{known, millis, minute, waited};
 use crate::apply::pool::Wait;
 use crate::models::cost::{rounded, thousands};
 use crate::server::measured::FullSyncs;
@@ -20,12 +19,6 @@ fn in_words(wait: Wait) -> &'static str {
         Wait::Cut => "the link, for a snapshot to be published",
         Wait::Drain => "the flush, for entries to be written",
     }
-}
-
-/// How long threads waited, in microseconds.
-pub fn waited(figures: &Figures, wait: Wait) -> u64 {
-    let at = Wait::ALL.iter().position(|known| *known == wait);
-    at.and_then(|at| figures.waited_us.get(at)).copied().unwrap_or_default()
 }
 
 /// Time waited, as rates.
@@ -100,18 +93,6 @@ pub fn replicas(facts: &Facts, _: &History) -> Option<Markup> {
             @if replicas.len() == ROWS_MAX { p.quiet { "Only the first " (ROWS_MAX) " are shown." } }
         }
     })
-}
-
-/// The line of the last minute, with its greatest number in words.
-pub fn minute(series: &[(u64, Option<f64>)], history: &History, unit: &str) -> Markup {
-    let words =
-        format!("at most {} {unit} in the last {} s", thousands(rounded(greatest(series))), SPAN_MS / 1000);
-    html! { span.minute { (spark(series, history.now_ms(), &words)) small aria-hidden="true" { "at most " (thousands(rounded(greatest(series)))) } } }
-}
-
-/// Microseconds as milliseconds, with one decimal below ten.
-pub fn millis(us: f64) -> String {
-    if us > 0.0 && us < 10_000.0 { format!("{:.1}", us / 1000.0) } else { thousands(rounded(us / 1000.0)) }
 }
 
 fn per_second(growth: Option<Growth>) -> String {
