@@ -39,7 +39,6 @@ mod held;
 mod history;
 mod model;
 mod reads;
-
 mod story;
 mod world;
 

@@ -1,5 +1,6 @@
 //! `probe run` on real servers: what holds, what is broken by a client that writes to the replica, and what is not judged.
 
+use crate::schema::fault_of_rows;
 use crate::servers::{Make, Pair, probe_with};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -28,7 +29,10 @@ fn run(pair: &Pair, options: &[&str]) -> (Ran, Vec<String>) {
         ["--master", &master, "--replica", &replica, "--seconds", "2", "--shrunk", shrunk, "--json", "-"];
     let output = probe_with("run", &[&nodes, options].concat());
     let words = String::from_utf8(output.stderr).expect("UTF-8");
-    let rows = serde_json::from_slice(&output.stdout).unwrap_or_default();
+    let rows: serde_json::Value =
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {words}"));
+    assert_eq!(fault_of_rows(&rows), None, "{words}");
+    let rows = rows.as_array().cloned().unwrap_or_default();
     let files = std::fs::read_dir(shrunk).into_iter().flatten();
     let programs = files.map(|file| std::fs::read_to_string(file.expect("a file").path()).expect("UTF-8"));
     (Ran { code: output.status.code(), words, rows }, programs.collect())

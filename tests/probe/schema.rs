@@ -1,4 +1,5 @@
-//! The JSON of `probe compare` against its schema, `src/probe/compare.schema.json`. `Compared` checks every report of the tests.
+//! The JSON of `probe compare` against its schema, `src/probe/compare.schema.json`, and that of `probe run` against the schema of
+//! `check`. `Compared` and `provoked` check every report of the tests.
 
 use replicheck::probe::difference::Kind;
 use replicheck::probe::position::Reason;
@@ -6,16 +7,28 @@ use serde_json::{Value, json};
 
 const SCHEMA: &str = include_str!("../../src/probe/compare.schema.json");
 
+/// The schema of the rows of `check`, which are also those of `probe run`.
+const ROWS: &str = include_str!("../../src/cli/check/verdicts.schema.json");
+
 fn schema() -> Value {
     serde_json::from_str(SCHEMA).expect("the schema is JSON")
 }
 
-/// Why a report does not fit the schema; `None` if it does.
+/// Why a report of `probe compare` does not fit its schema; `None` if it does.
 pub fn fault(report: &Value) -> Option<String> {
+    fault_by(schema(), report)
+}
+
+/// Why the rows of `probe run` do not fit their schema; `None` if they do.
+pub fn fault_of_rows(rows: &Value) -> Option<String> {
+    fault_by(serde_json::from_str(ROWS).expect("the schema is JSON"), rows)
+}
+
+fn fault_by(schema: Value, document: &Value) -> Option<String> {
     let (mut schemas, mut compiler) = (boon::Schemas::new(), boon::Compiler::new());
-    compiler.add_resource("compare.json", schema()).expect("a name");
-    let index = compiler.compile("compare.json", &mut schemas).expect("the schema is one");
-    schemas.validate(report, index).err().map(|error| format!("{error:#}"))
+    compiler.add_resource("schema.json", schema).expect("a name");
+    let index = compiler.compile("schema.json", &mut schemas).expect("the schema is one");
+    schemas.validate(document, index).err().map(|error| format!("{error:#}"))
 }
 
 #[test]
