@@ -145,7 +145,7 @@ impl CrashModel {
         self.go_down(state, left.killed, accident);
     }
 
-    /// What must be there after the accident.
+    /// The entries that must be there after the accident.
     fn go_down(&self, state: &mut State, killed: u32, accident: Accident) {
         state.crashes += 1;
         state.place = Place::Down(killed);

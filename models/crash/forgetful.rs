@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-/// What goes wrong at the n-th change, counted from 0.
+/// The fault at the n-th change, counted from 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DiskFault {
     /// This change and all later ones do nothing: the process is dead. A write is done half.

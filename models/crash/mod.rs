@@ -197,7 +197,7 @@ pub enum Role {
     Replica,
 }
 
-/// What may happen to the node, and the bounds of the search.
+/// The events that may happen to the node, and the bounds of the search.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Setup {
     /// The choice.

@@ -15,7 +15,7 @@ use crate::store::Dump;
 use stateright::{Model, Property};
 use std::sync::Arc;
 
-/// What ends a run.
+/// The end of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Accident {
     /// The process is killed: everything written stays.

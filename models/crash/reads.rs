@@ -16,7 +16,7 @@ const EXACTLY_ONCE: usize = 3;
 const ONE_HISTORY: usize = 4;
 const DURABILITY: usize = 5;
 
-/// What a start has found.
+/// The findings of a start.
 pub(super) struct Found {
     /// The last entry of the log.
     pub last: Lsn,

@@ -116,7 +116,7 @@ fn durable(model: &CrashModel, state: &State) -> Lsn {
     if let Place::Up(run) = state.place { model.end(run).durable } else { state.durable }
 }
 
-/// What a flush takes, and what is purged in the same step.
+/// The state that a flush writes, and the segments that are purged in the same step.
 fn flush(model: &CrashModel, state: &State, next: &State, held: Option<u32>) -> Flushed {
     let first = |state: &State| match state.place {
         Place::Up(run) => model.end(run).first,

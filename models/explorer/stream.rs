@@ -39,7 +39,7 @@ pub type Stream = Sse<axum::response::sse::KeepAliveStream<Events>>;
 
 type Answer = Result<Stream, Problem>;
 
-/// The stream of what is sent into a channel.
+/// The stream of a channel's messages.
 pub fn of(receiver: mpsc::Receiver<Event>) -> Stream {
     Sse::new(Events(receiver)).keep_alive(KeepAlive::default())
 }

@@ -16,7 +16,7 @@ use crate::models::request::Request;
 use crate::store::{Content, Dump, Stored};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What some requests add at most.
+/// The most that some requests add.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Added {
     /// How often each element is pushed, to whatever list.
@@ -30,7 +30,7 @@ pub struct Added {
 }
 
 impl Added {
-    /// What these requests add.
+    /// The additions of these requests.
     pub fn of(requests: &[Request]) -> Added {
         let mut added = Added::default();
         requests.iter().flat_map(Request::commands).for_each(|command| added.add(command));

@@ -39,7 +39,7 @@ pub struct History {
     through: Vec<Lsn>,
     /// The replies to each command.
     replies: Vec<Vec<Reply>>,
-    /// What the requests add at most.
+    /// The most that the requests add.
     added: Added,
 }
 

@@ -10,7 +10,7 @@ use crate::invariant::{self, AtRest, State, Versions};
 use crate::models::invariants::Invariant;
 use crate::store::Dump;
 
-/// What a reader saw in one read of all keys.
+/// The result of one read of all keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sight {
     /// The number of requests that had been sent to the master when the reply was there.
@@ -19,7 +19,7 @@ pub struct Sight {
     pub dump: Dump,
 }
 
-/// What was seen of one replica in one round.
+/// The reads of one replica in one round.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Recording {
     /// The keys that are read.
@@ -56,7 +56,7 @@ pub struct Evidence {
     pub how: String,
 }
 
-/// What came of a recording.
+/// The verdicts on a recording.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Judged {
     /// The broken invariants, each once.

@@ -19,7 +19,7 @@ use crate::time::Millis;
 /// A write, and when it is sent: milliseconds from the begin of the round.
 pub type Timed = (u64, Request);
 
-/// What both nodes hold with the same log applied.
+/// The contents of both nodes with the same log applied.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stored {
     /// The master's keys.

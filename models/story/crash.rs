@@ -60,7 +60,7 @@ pub struct Entries {
     pub last: Lsn,
 }
 
-/// What a flush takes.
+/// The state that a flush writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Flushed {
     /// The marker.
@@ -71,7 +71,7 @@ pub struct Flushed {
     pub purged_to: Option<Lsn>,
 }
 
-/// What a crash interrupts.
+/// The step that a crash interrupts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum During {
     /// The write of a group to the log.

@@ -187,7 +187,7 @@ impl<'a> Told<'a> {
         told
     }
 
-    /// What limits the verdict.
+    /// The limits of the verdict.
     fn notes(&self) -> Vec<String> {
         let (mut notes, judged) = (Vec::new(), &self.judged);
         if let Some((first, entries)) = judged.missing.filter(|_| !self.complete) {

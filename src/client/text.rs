@@ -16,7 +16,7 @@ pub struct TextLimits {
     pub bytes: usize,
 }
 
-/// What a server answers to such a command.
+/// A server's answer to such a command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Text {
     /// The string, in which bytes that are not UTF-8 are replaced.

@@ -177,7 +177,7 @@ impl<F: SharedFiles> Follower for Sink<F> {
     }
 
     fn heartbeat(&self, heartbeat: Heartbeat) -> Result<(), FollowerError> {
-        // The bound may rise meanwhile, so it is taken before the time is noted: what is passed on was noted.
+        // The bound may rise meanwhile. It is read before the time is noted, so no time is passed on that was not noted.
         let bounded = self.shared.applied.bounded(heartbeat.time);
         if self.shared.applied.heartbeat(heartbeat) {
             tracing::warn!(

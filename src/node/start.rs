@@ -11,7 +11,7 @@
 
 use crate::binlog::Lsn;
 
-/// What a start does.
+/// The action of a start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Start {
     /// It applies the entries after the store's marker, if there are any.
@@ -22,8 +22,8 @@ pub enum Start {
     Refuse,
 }
 
-/// What a start does with a store that holds all entries through `marker` and a log whose last entry is `last`. `follows`: whether
-/// the folder is that of a replica, or becomes that of one.
+/// The action of a start whose store holds all entries through `marker` and whose log ends with entry `last`. `follows`: whether the
+/// folder is a replica's, or becomes one.
 pub fn start(marker: Lsn, last: Lsn, follows: bool) -> Start {
     match (marker > last, follows) {
         (false, _) => Start::CatchUp,

@@ -67,7 +67,7 @@ pub struct Read {
     pub values: Vec<Value>,
 }
 
-/// What was seen of one replica.
+/// The reads of one replica.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Watched {
     /// The reads, in order.
@@ -86,7 +86,7 @@ pub struct Watched {
     pub reported_lag_ms: Option<u64>,
 }
 
-/// What both nodes hold with the same log applied.
+/// The contents of both nodes with the same log applied.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Stored {
     /// The master's keys, in the order of the keys of the round.
@@ -97,7 +97,7 @@ pub struct Stored {
     pub latest_clock: Option<i64>,
 }
 
-/// What was seen in a round.
+/// The reads of a round.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Played {
     /// The master's answers to the commands of each request.

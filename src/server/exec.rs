@@ -4,8 +4,8 @@
 //! they decide the database of the commands after them; after that the server answers the others (INFO, CONFIG). None of
 //! them depends on the data. If the node runs nothing, the session is as it was before.
 //!
-//! REPLICAOF changes the node, so it ends a part of the queue: what is before it runs as one request to the node in its old
-//! role, what is after it as one request to the node in its new role. Sentinel sends REPLICAOF inside MULTI. Redis would run
+//! REPLICAOF changes the node, so it ends a part of the queue: the commands before it run as one request to the node in its old
+//! role, the commands after it as one request to the node in its new role. Sentinel sends REPLICAOF inside MULTI. Redis would run
 //! the writes after it and log them nowhere (redis#5666); here they are refused, as all writes to a replica are.
 
 use super::connection::{Connection, ENCODED_APART_BYTES_MIN, End};

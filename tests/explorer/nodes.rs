@@ -110,7 +110,7 @@ async fn node_explorer_that_ends_asks_no_more() {
     drop(visitor);
     let next = || received.recv_timeout(Duration::from_secs(60)).ok();
     let is_closed = std::iter::from_fn(next).take(100).any(|told| told == "closed");
-    assert!(is_closed, "the explorer is gone and asks on");
+    assert!(is_closed, "the explorer has ended and still asks");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -32,7 +32,7 @@ pub fn parts(seen: &Seen) -> Vec<(String, Markup)> {
     ]
 }
 
-/// What the node is, or why nothing is known of it.
+/// The node's role and settings, or the reason why they are not known.
 fn head(seen: &Seen) -> Markup {
     html! {
         div #node-head {

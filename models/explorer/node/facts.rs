@@ -4,7 +4,7 @@ use crate::server::measured::FullSyncs;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-/// What a node tells.
+/// The facts that a node tells.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Facts {
     /// Its version of this project.

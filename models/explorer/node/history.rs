@@ -80,7 +80,7 @@ impl Growth {
 }
 
 impl History {
-    /// Adds the answer of this time; `None`: there was none. What is older than a minute is dropped.
+    /// Adds the answer of this time; `None`: there was none. Answers older than a minute are dropped.
     pub fn add(&mut self, at_ms: u64, facts: Option<&Facts>) {
         if let Some(facts) = facts.filter(|facts| facts.run_id != self.run_id) {
             self.points.clear();

@@ -82,12 +82,12 @@ fn in_words(error: &ClientError) -> String {
     }
 }
 
-/// What was seen of a node.
+/// The observations of a node.
 #[derive(Debug)]
 pub struct Seen {
     /// Its address.
     pub address: String,
-    /// What it told last, or why nothing is known of it now.
+    /// Its last answer, or the reason why there is none now.
     pub facts: Result<Facts, Trouble>,
     /// The last minute.
     pub history: History,

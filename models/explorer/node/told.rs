@@ -15,7 +15,7 @@ pub struct Told {
     pub node: String,
     /// Why nothing is known of it now.
     pub trouble: Option<String>,
-    /// What it told last.
+    /// Its last answer.
     pub facts: Option<Facts>,
     /// Rates over the last two seconds.
     pub rates: Rates,

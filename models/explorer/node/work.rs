@@ -9,7 +9,7 @@ use crate::models::cost::{rounded, thousands};
 use crate::server::measured::FullSyncs;
 use maud::{Markup, html};
 
-/// What threads wait for, in words.
+/// The waits of threads, in words.
 fn in_words(wait: Wait) -> &'static str {
     match wait {
         Wait::Barrier => "workers, for an entry without keys",

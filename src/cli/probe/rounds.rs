@@ -52,7 +52,7 @@ impl Load {
     }
 }
 
-/// What came of a round on one replica.
+/// The verdicts on one replica in a round.
 pub struct OfReplica {
     /// The invariants that were put to the test.
     pub tested: Vec<Invariant>,
@@ -67,11 +67,11 @@ pub struct OfReplica {
     seen: Seen,
 }
 
-/// What was seen of a replica.
+/// The reads of a replica.
 enum Seen {
     /// Reads, judged by the master's states.
     Reads { history: Rc<History>, recording: Recording, judged: Judged },
-    /// What both nodes hold; `None`: the position was not reached.
+    /// The contents of both nodes; `None`: the position was not reached.
     Stored(Option<Stored>),
 }
 

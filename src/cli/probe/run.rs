@@ -49,7 +49,7 @@ pub struct RunArgs {
     /// Write this program again and again, in place of drawn rounds; its form is that of `check --program`
     #[arg(long, value_name = "FILE", conflicts_with = "seed")]
     pub program: Option<String>,
-    /// What the servers promise; what is beyond it may break
+    /// The level that the servers promise; a higher one may break
     #[arg(long, value_name = "LEVEL", value_enum, default_value_t = Expect::Prefix)]
     pub expect: Expect,
     /// Seconds that a replica may take to reach the master's position
@@ -104,7 +104,7 @@ pub struct Found {
     pub done: Rc<Done>,
 }
 
-/// What came of all rounds.
+/// The sums over all rounds.
 #[derive(Default)]
 pub struct Tally {
     /// The number of rounds.
@@ -117,9 +117,9 @@ pub struct Tally {
     pub caught_up_ms: Vec<u64>,
     /// The longest lag that the servers reported, in milliseconds, by replica; `None`: they report none.
     pub reported_lag_ms: Vec<Option<u64>>,
-    /// What was put to the test, by replica.
+    /// The invariants that were put to the test, by replica.
     pub tested: Vec<Vec<Invariant>>,
-    /// What broke, each invariant of each replica once.
+    /// The broken invariants, each once for each replica.
     pub found: Vec<Found>,
     /// Seconds that it took.
     pub seconds: f64,
@@ -297,7 +297,7 @@ fn round(nodes: &mut Nodes, load: &Load, tally: &mut Tally) -> Result<(), NotPla
     Ok(())
 }
 
-/// What a load puts to the test; `None`: drawn rounds.
+/// The invariants that a load puts to the test; `None`: drawn rounds.
 fn judged_of(load: Option<&Load>) -> Vec<Invariant> {
     match load {
         Some(Load::Ordered(_)) => ORDERING.invariants.to_vec(),

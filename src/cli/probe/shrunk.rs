@@ -22,7 +22,7 @@ const LIMIT: Duration = Duration::from_secs(20);
 /// How often a shorter program is played before it counts as one that breaks nothing: a race does not show each time.
 const TRIES: usize = 40;
 
-/// What broke, in few writes.
+/// A broken invariant, in few writes.
 pub struct Cut {
     /// The replica's place in the options.
     pub replica: usize,

@@ -31,7 +31,7 @@ fn write(master: &Peer<impl SharedFiles>, round: usize) {
     master.one("INCR counter");
 }
 
-/// What readers see of these.
+/// Reads of these keys.
 const READS: [&str; 8] = [
     "GET a",
     "GET counter",
